@@ -1,1 +1,5 @@
-//! To be filled.
+//! From batches to accepted requests.
+
+mod config;
+
+pub use config::{Compression, Config, Encoding};

@@ -1,1 +1,2 @@
-//! To be filled.
+//! Contracts of the SAP side: facts, no policy.
+pub mod service_key;

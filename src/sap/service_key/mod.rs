@@ -1,0 +1,5 @@
+//! The service key of the SAP Cloud ALM API.
+
+mod location;
+
+pub use location::Location;

@@ -1,0 +1,5 @@
+//! This machine: CPU, memory, filesystems, load.
+
+mod config;
+
+pub use config::Config;

@@ -1,0 +1,5 @@
+//! Availability checks over HTTP.
+
+mod config;
+
+pub use config::{Config, HealthFormat, Levels, Method};

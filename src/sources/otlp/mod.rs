@@ -1,0 +1,5 @@
+//! The OTLP/HTTP receiver.
+
+mod config;
+
+pub use config::{Config, Limits, OtherSignals, Route};

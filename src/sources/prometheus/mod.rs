@@ -1,0 +1,5 @@
+//! Scraping of exposition pages.
+
+mod config;
+
+pub use config::Config;
