@@ -1,1 +1,3 @@
-//! To be filled.
+//! The running agent.
+
+pub mod status;
