@@ -1,0 +1,3 @@
+//! Stories of the whole program, in one binary.
+
+mod architecture;
