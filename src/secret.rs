@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -198,6 +198,18 @@ fn check_owner_only(path: &Path, metadata: &std::fs::Metadata) -> Result<(), Fil
     Ok(())
 }
 
+/// Makes a folder that only we can look into, with its parents. One that is there already is left as it is.
+///
+/// # Errors
+/// [`FileError::Io`] when it cannot be made.
+pub fn private_folder(path: &Path) -> Result<(), FileError> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| FileError::Io {
+        action: "create the folder",
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// Writes a secret so that no other user sees it and no crash leaves a half of it: a new file beside it with mode 0600, synced, then
 /// renamed over `path`, and the folder synced.
 ///
@@ -290,6 +302,15 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(read_file(&path, Guard::OwnerOnly).unwrap().expose(), "new");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_private_folder_is_ours_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b");
+        private_folder(&path).unwrap();
+        private_folder(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[test]

@@ -1,3 +1,4 @@
 //! The running agent.
 
+pub mod control;
 pub mod status;
