@@ -1,3 +1,4 @@
 //! Stories of the whole program, in one binary.
 
 mod architecture;
+mod openmetrics;
