@@ -1,4 +1,5 @@
 //! Stories of the whole program, in one binary.
 
 mod architecture;
+mod config;
 mod openmetrics;
