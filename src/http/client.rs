@@ -116,6 +116,11 @@ impl Error {
         error.to_string()
     }
 
+    /// The first cause of type `E`, such as the `rustls::Error` of a failed handshake.
+    pub fn find<E: StdError + 'static>(&self) -> Option<&E> {
+        find(self)
+    }
+
     fn of(cause: reqwest::Error) -> Self {
         // The URL may carry an id that is nobody's business in a log.
         let cause = cause.without_url();

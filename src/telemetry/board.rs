@@ -99,12 +99,17 @@ impl Board {
 
     /// The component did its work.
     pub fn succeeded(&self, component: Component) {
-        self.update(component, State::Ok, String::new());
+        self.update(component, State::Ok, String::new(), true);
+    }
+
+    /// The component did its work, but not all of it.
+    pub fn succeeded_in_part(&self, component: Component, reason: impl Into<String>) {
+        self.update(component, State::Degraded, reason.into(), true);
     }
 
     /// The component has this state for this reason. A change is logged, a repetition is not.
     pub fn set(&self, component: Component, state: State, reason: impl Into<String>) {
-        self.update(component, state, reason.into());
+        self.update(component, state, reason.into(), state == State::Ok);
     }
 
     /// The component left the configuration.
@@ -136,10 +141,10 @@ impl Board {
         }
     }
 
-    fn update(&self, component: Component, state: State, reason: String) {
+    fn update(&self, component: Component, state: State, reason: String, worked: bool) {
         let now = self.clock.now();
         let mut entries = self.lock();
-        let last_success = if state == State::Ok { Some(now) } else { None };
+        let last_success = worked.then_some(now);
         match entries.get_mut(&component) {
             Some(entry) if entry.state == state => {
                 entry.reason = reason;
