@@ -17,9 +17,12 @@ mod page;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
 
 use crate::agent::status::Status;
+use crate::http::server::{Handler, RequestBody};
 use crate::telemetry::instruments::Instruments;
 
 /// Where the admin port gets its answers.
@@ -94,6 +97,18 @@ impl Admin {
             Ok(body) => typed("application/json", body),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
         }
+    }
+}
+
+impl Handler for Admin {
+    type Body = Full<Bytes>;
+
+    async fn handle(&self, request: Request<RequestBody>) -> Response<Full<Bytes>> {
+        self.answer(request.method(), request.uri().path(), request.headers()).map(Full::new)
+    }
+
+    fn unauthorized(&self, _head: &Parts) -> (Full<Bytes>, &'static str) {
+        (Full::new(Bytes::from_static(b"a bearer token is required\n")), "text/plain; charset=utf-8")
     }
 }
 

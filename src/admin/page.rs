@@ -89,7 +89,7 @@ fn service_section(service: &ServiceStatus) -> Markup {
             p class="quiet" {
                 "Object " code { (service.service_id) }
                 @if let Some(time) = &service.last_accepted { ", Cloud ALM last took data at " time { (time) } }
-                @if let Some(until) = &service.muted_until { ", muted until " time { (until) } }
+                @if let Some(maintenance) = &service.maintenance { ", " (maintenance) }
             }
             @if service.rows.is_empty() {
                 p { "Nothing yet: the first window closes within 15 seconds of the start." }
@@ -241,13 +241,12 @@ fn refusals(status: &Status) -> Markup {
                 h2 { "Refused by Cloud ALM" }
                 div class="scroll" tabindex="0" role="region" aria-label="Refusals" {
                     table {
-                        thead { tr { th { "Time" } th { "Service" } th { "Status" } th { "Answer" } th { "Correlation" } } }
+                        thead { tr { th { "Time" } th { "Service" } th { "Answer" } th { "Correlation" } } }
                         tbody {
                             @for refusal in &status.refusals {
                                 tr {
                                     td { (refusal.time) }
                                     td { (refusal.service) }
-                                    td { (refusal.status) }
                                     td { (refusal.message) }
                                     td class="quiet" { (refusal.correlation) }
                                 }

@@ -83,8 +83,8 @@ pub struct ServiceStatus {
     pub rows: Vec<RowStatus>,
     /// Metrics that were cut by `max_metrics`, by name.
     pub cut: Vec<String>,
-    /// Until when it is muted, if it is.
-    pub muted_until: Option<String>,
+    /// Why its statuses go out as information now, if they do.
+    pub maintenance: Option<String>,
 }
 
 /// One row of a service.
@@ -175,9 +175,7 @@ pub struct RefusalStatus {
     pub time: String,
     /// For which service.
     pub service: String,
-    /// The HTTP status, or what failed.
-    pub status: String,
-    /// What the answer said, shortened.
+    /// What was refused, and what the answer said.
     pub message: String,
     /// Its correlation ids.
     pub correlation: String,

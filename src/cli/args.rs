@@ -12,7 +12,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 ///
 /// New here? `calm-agent demo` shows everything against a local landscape, without a tenant.
 #[derive(Debug, Parser)]
-#[command(name = "calm-agent", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "calm-agent",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub(super) struct Arguments {
     /// The configuration [default: $CALM_AGENT_CONFIG, else /etc/calm-agent/agent.toml]
     #[arg(long, global = true, value_name = "FILE")]

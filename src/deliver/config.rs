@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::http::ClientConfig;
+use crate::sap::cloud_alm::{Encoding, METRICS_PATH, Target};
 
 /// Delivery to the inbound metrics API.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,15 +38,6 @@ pub struct Config {
     pub http: ClientConfig,
 }
 
-/// How a request is encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// OTLP/JSON. Source: SAP sample XP267.
-    Json,
-    /// OTLP protobuf: implied by a third party's report of its size limit, unproven.
-    Protobuf,
-}
-
 /// How a request is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
@@ -53,4 +45,37 @@ pub enum Compression {
     None,
     /// gzip.
     Gzip,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            use_case: "hm".to_owned(),
+            metrics_path: METRICS_PATH.to_owned(),
+            extra_query: Vec::new(),
+            dev: false,
+            encoding: Encoding::Json,
+            compression: Compression::None,
+            max_request_bytes: 900_000,
+            max_points_per_request: 5_000,
+            requests_per_minute: 80,
+            max_age: Duration::from_secs(24 * 3_600),
+            backfill: true,
+            fold_labels: false,
+            queue_max_bytes: 1 << 30,
+            http: ClientConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Where pushes go.
+    pub fn target(&self) -> Target {
+        Target {
+            path: self.metrics_path.clone(),
+            use_case: self.use_case.clone(),
+            dev: self.dev,
+            extra_query: self.extra_query.clone(),
+        }
+    }
 }

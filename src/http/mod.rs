@@ -6,6 +6,7 @@
 mod client;
 mod config;
 mod retry;
+pub mod server;
 mod tls;
 
 pub use client::{Answer, BuildError, Client, Error, Fault, Request};

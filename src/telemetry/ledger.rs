@@ -26,8 +26,10 @@ pub enum DropReason {
     StateBytes,
     /// Not a number, or infinite.
     NotANumber,
-    /// Its kind or shape has no meaning for the destination.
-    Unsupported,
+    /// Its attributes or value cannot be read.
+    Malformed,
+    /// Its resource belongs to no source of the configuration any more.
+    NoRoute,
     /// Its service or source left the configuration.
     ServiceRemoved,
     /// Refused by the destination as unreadable, down to the single point.
@@ -56,12 +58,13 @@ pub enum RefusalReason {
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NotSelected,
         Self::Cardinality,
         Self::StateBytes,
         Self::NotANumber,
-        Self::Unsupported,
+        Self::Malformed,
+        Self::NoRoute,
         Self::ServiceRemoved,
         Self::Poison,
         Self::QueueFull,
@@ -75,7 +78,8 @@ impl DropReason {
             Self::Cardinality => "cardinality",
             Self::StateBytes => "state_bytes",
             Self::NotANumber => "not_a_number",
-            Self::Unsupported => "unsupported",
+            Self::Malformed => "malformed",
+            Self::NoRoute => "no_route",
             Self::ServiceRemoved => "service_removed",
             Self::Poison => "poison",
             Self::QueueFull => "queue_full",
