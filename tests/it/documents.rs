@@ -70,7 +70,12 @@ fn every_configuration_passes_check() {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("agent.toml");
             std::fs::write(&path, &block).unwrap();
-            let output = Command::new(env!("CARGO_BIN_EXE_calm-agent")).arg("--config").arg(&path).arg("check").output().unwrap();
+            let output = Command::new(env!("CARGO_BIN_EXE_calm-agent"))
+                .arg("--config")
+                .arg(&path)
+                .arg("check")
+                .output()
+                .unwrap();
             assert!(output.status.success(), "{document}:\n{block}\n{}", String::from_utf8_lossy(&output.stderr));
             seen += 1;
         }

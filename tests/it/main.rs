@@ -2,4 +2,5 @@
 
 mod architecture;
 mod config;
+mod documents;
 mod openmetrics;

@@ -17,6 +17,58 @@ use crate::shutdown::{Stop, Tasks};
 /// The services of the demo, with the type codes of Landscape Management.
 const SERVICES: [(&str, &str); 2] = [("this-host", "SAP_CP_CF"), ("shop", "SAP_CP_CF")];
 
+/// What the demo's agent is told; words in capitals are filled in.
+const CONFIG: &str = r#"
+[cloud_alm]
+service_key_file = "KEY_FILE"
+push_interval = "10s"
+
+[agent]
+data_dir = "DATA_DIR"
+heartbeat_service = "this-host"
+
+[admin]
+listen = "ADMIN"
+
+[[services]]
+name = "this-host"
+service_id = "HOST_ID"
+  [[services.host]]
+  interval = "5s"
+
+[[services]]
+name = "shop"
+service_id = "SHOP_ID"
+  [[services.http_check]]
+  name = "shop front"
+  url = "http://SHOP/health"
+  interval = "3s"
+  essential = true
+  [[services.prometheus]]
+  name = "shop metrics"
+  url = "http://SHOP/metrics"
+  interval = "5s"
+    [[services.prometheus.rule]]
+    select = "shop_db_pool_borrowed"
+    as = "quota"
+    limit = "shop_db_pool_max"
+    name = "db.pool.borrowed"
+    warning = "> 80%"
+    critical = "> 95%"
+    [[services.prometheus.rule]]
+    select = "shop_orders_total"
+    value = "rate"
+    name = "shop.orders"
+    [[services.prometheus.rule]]
+    select = "shop_order_duration_seconds"
+    value = "avg"
+    name = "shop.order.duration"
+    [[services.prometheus.rule]]
+    select = "shop_order_duration_seconds"
+    value = "p95"
+    name = "shop.order.duration.p95"
+"#;
+
 /// Starts everything, says where to look, and waits.
 pub(super) async fn show(
     listen: Option<SocketAddr>,
@@ -49,11 +101,11 @@ pub(super) async fn show(
 }
 
 fn say_where(facts: &Facts, admin: SocketAddr, output: Output) {
-    let document = serde_json::json!({ "page": facts.page, "agent": format!("http://{admin}"), "landscape": facts });
+    let document = serde_json::json!({ "page": format!("http://{admin}/"), "health_monitoring": format!("{}/", facts.page), "landscape": facts });
     output.document(&document, |output| {
         output.line("");
-        output.line(format_args!("  what Health Monitoring would show   {}/", facts.page));
-        output.line(format_args!("  what the agent knows of itself      http://{admin}/"));
+        output.line(format_args!("  the agent's page: services, sources, plots   http://{admin}/"));
+        output.line(format_args!("  what Health Monitoring would show            {}/", facts.page));
         output.line("");
         output.note("The first numbers arrive within 20 seconds. In two minutes the shop's payment service fails for a while: watch its tile.");
         output.note("Ctrl-C ends the demo.");
@@ -85,61 +137,13 @@ fn configuration(facts: &Facts, shop: SocketAddr, admin: SocketAddr) -> Result<A
             .map(|service| &*service.service_id)
             .unwrap_or_default()
     };
-    let text = format!(
-        r#"
-[cloud_alm]
-service_key_file = {key:?}
-push_interval = "10s"
-
-[agent]
-data_dir = {data:?}
-heartbeat_service = "this-host"
-
-[admin]
-listen = "{admin}"
-
-[[services]]
-name = "this-host"
-service_id = "{host_id}"
-  [[services.host]]
-  interval = "5s"
-
-[[services]]
-name = "shop"
-service_id = "{shop_id}"
-  [[services.http_check]]
-  name = "shop front"
-  url = "http://{shop}/health"
-  interval = "3s"
-  essential = true
-  [[services.prometheus]]
-  name = "shop metrics"
-  url = "http://{shop}/metrics"
-  interval = "5s"
-    [[services.prometheus.rule]]
-    select = "shop_db_pool_borrowed"
-    as = "quota"
-    limit = "shop_db_pool_max"
-    name = "db.pool.borrowed"
-    warning = "> 80%"
-    critical = "> 95%"
-    [[services.prometheus.rule]]
-    select = "shop_orders_total"
-    value = "rate"
-    name = "shop.orders"
-    [[services.prometheus.rule]]
-    select = "shop_order_duration_seconds"
-    value = "avg"
-    name = "shop.order.duration"
-    [[services.prometheus.rule]]
-    select = "shop_order_duration_seconds"
-    value = "p95"
-    name = "shop.order.duration.p95"
-"#,
-        data = folder.join("agent-data"),
-        host_id = id("this-host"),
-        shop_id = id("shop"),
-    );
+    let text = CONFIG
+        .replace("KEY_FILE", &key.display().to_string())
+        .replace("DATA_DIR", &folder.join("agent-data").display().to_string())
+        .replace("ADMIN", &admin.to_string())
+        .replace("HOST_ID", id("this-host"))
+        .replace("SHOP_ID", id("shop"))
+        .replace("SHOP", &shop.to_string());
     let path = folder.join("demo.toml");
     // The demo's own configuration is nobody's to override.
     let environment = Environment::default();
