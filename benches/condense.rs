@@ -140,6 +140,9 @@ fn known_points(criterion: &mut Criterion) {
                 spent
             });
         });
+        let view = condenser.view(Timestamp::from_secs(BEGIN + round));
+        assert_eq!(view.series, SERIES as usize, "every series is known");
+        assert_eq!(view.pending_points, u64::from(SERIES) * round, "every point went into its window");
     }
     group.finish();
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{Config, Confirm, Recipes, ServiceConfig};
+use super::config::{Config, Recipes, ServiceConfig};
 use super::fates::{DropReason, Fates};
 use super::plan::SourcePlan;
 use super::recipes::{RecipeError, RecipeLibrary};
@@ -21,13 +21,11 @@ use super::rows::{Room, Rows};
 use super::rules::{Glob, Rule};
 use super::senders::Senders;
 use super::series::SeriesTable;
-use super::status::{Board, Calendar, Member, Observed, StatusKey, StatusKind};
+use super::status::{Board, Calendar};
 use super::watch::Watch;
 use crate::clock::Timestamp;
-use crate::metric::{Batch, Class, Entry, Labels, Observation, Rating, Row, ServiceName, SourceId};
+use crate::metric::{Batch, Class, Entry, Rating, Row, ServiceName, SourceId};
 
-/// The name of the status by which the agent reports itself.
-pub(super) const HEARTBEAT: &str = "calm-agent";
 /// Series that were silent for this long, or for [`FORGET_WINDOWS`] if that is longer, are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(3600);
 const FORGET_WINDOWS: u32 = 5;
@@ -144,7 +142,7 @@ impl Condenser {
             looks: now.plus(LOOK_EVERY),
             config,
         };
-        condenser.beat(Rating::Ok, "the agent is running", now);
+        condenser.heartbeat(now);
         Ok(condenser)
     }
 
@@ -241,62 +239,6 @@ impl Condenser {
     fn batch(&self, service: u32, class: Class, rows: Vec<Row>, time: Timestamp) -> Option<Batch> {
         let config = &self.services.get(service as usize)?.config;
         (!rows.is_empty()).then(|| batch_for(config, class, rows, time))
-    }
-
-    fn take_observation(&mut self, observation: &Observation) {
-        let SourceId(index) = observation.source;
-        let Some(source) = self.config.sources.get(index as usize) else { return };
-        let Some(service) = self.sources.get(index as usize).and_then(|source| source.service) else { return };
-        let own_name = *observation.name == *source.key.name
-            || observation.name.strip_prefix("Target ").is_some_and(|rest| rest == &*source.key.name);
-        let mut key = StatusKey { service, name: observation.name.clone(), labels: observation.labels.clone() };
-        let observed = Observed {
-            kind: StatusKind::Observed,
-            source: Some(index),
-            member: Member::Source(index),
-            instance: source.key.name.clone(),
-            rating: observation.rating,
-            text: observation.text.clone(),
-            time: observation.time,
-            confirm: source.status.confirm,
-            essential: source.status.essential && own_name,
-        };
-        if self.board.get(&key).is_some_and(|status| status.source != Some(index)) {
-            let name = format!("{} {}", source.key.name, key.name);
-            warn(
-                &mut self.services[service as usize].warnings,
-                format!("two sources have a status {:?}; that of {} is sent as {name:?}", key.name, source.key.name),
-            );
-            key.name = name.into();
-        }
-        self.board.observe(key, observed);
-        self.restless.insert(service);
-    }
-
-    fn beat(&mut self, rating: Rating, text: &str, now: Timestamp) {
-        let Some(service) = self.config.heartbeat_service.as_ref().and_then(|name| self.service_index(name)) else {
-            return;
-        };
-        let key = StatusKey { service, name: HEARTBEAT.into(), labels: Labels::default() };
-        self.board.observe(
-            key,
-            Observed {
-                kind: StatusKind::Agent,
-                source: None,
-                member: Member::Agent,
-                instance: "".into(),
-                rating,
-                text: text.to_owned(),
-                time: now,
-                confirm: Confirm { bad: 1, of: 1 },
-                essential: false,
-            },
-        );
-        self.restless.insert(service);
-    }
-
-    pub(super) fn heartbeat(&mut self, now: Timestamp) {
-        self.beat(Rating::Ok, "the agent is running", now);
     }
 
     pub(super) fn service_index(&self, name: &ServiceName) -> Option<u32> {

@@ -12,7 +12,7 @@
 //! | `plan`, `rules`, `recipes` | what is made of which series |
 //! | `attach`, `rows` | which row a series is part of, and how many rows there may be |
 //! | `close`, `combine` | the end of a window |
-//! | `status`, `watch`, `senders` | statuses: observed, read from numbers, missed |
+//! | `status`, `observe`, `watch`, `senders` | statuses: kept, observed, read from numbers, missed |
 //! | `reload`, `view`, `fates` | a new configuration, the status page, the account of points |
 
 mod attach;
@@ -22,6 +22,7 @@ mod condenser;
 mod config;
 mod fates;
 mod intake;
+mod observe;
 mod plan;
 pub mod recipes;
 mod reload;

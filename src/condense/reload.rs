@@ -102,7 +102,7 @@ impl Condenser {
     fn move_heartbeat(&mut self, now: Timestamp) -> Vec<crate::metric::Batch> {
         let home = self.config.heartbeat_service.as_ref().and_then(|name| self.service_index(name));
         let moved = |key: &StatusKey, member: &Member| {
-            *member == Member::Agent && *key.name == *super::condenser::HEARTBEAT && Some(key.service) != home
+            *member == Member::Agent && *key.name == *super::observe::HEARTBEAT && Some(key.service) != home
         };
         let left = self.board.retire(moved, "no longer monitored", now);
         self.heartbeat(now);

@@ -83,7 +83,7 @@ table! {
     /// What a source's numbers mean.
     MeaningSaid {
         /// Which recipes read it: a name, a list of names, "auto" (by what is seen) or "none".
-        /// Default: "auto", or "none" where the source has rules of its own.
+        /// Default: "auto" for a route of the receiver without rules of its own, "host" for this machine, else "none".
         recipe: Said<OneOrMany<RecipeSaid>> = "auto";
         /// Whether what neither a rule nor a recipe selects is forwarded as it is. A source with neither forwards everything.
         forward_rest: Preset<bool> = "false";

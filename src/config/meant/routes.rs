@@ -3,7 +3,7 @@
 use super::reach;
 use super::services::{Assembled, must_exist};
 use super::sources::{meaning, rated_rules, recipes, usize_of};
-use crate::condense::SourceKind;
+use crate::condense::{Recipes, SourceKind};
 use crate::config::catalogue::{OtlpSaid, Root, RouteSaid};
 use crate::config::said::Reader;
 use crate::metric::{ServiceName, SourceKey};
@@ -63,7 +63,7 @@ fn route(
     (assembled, known_recipes): (&mut Assembled, &[String]),
     reader: &mut Reader<'_>,
 ) -> Option<otlp::Route> {
-    let recipes = recipes(&said.meaning.0, known_recipes, reader);
+    let recipes = recipes(&said.meaning.0, Recipes::Auto, known_recipes, reader);
     let service = said.service.value.as_deref()?;
     let service = ServiceName::new(service);
     let key = match &said.name.value {

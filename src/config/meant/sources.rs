@@ -119,7 +119,7 @@ pub(super) fn prometheus(
         .value
         .as_ref()
         .map(|link| reach::client((link, &said.url.place), timeout, &said.reach.0, &said.sign_in.0, reader));
-    let recipes = recipes(&said.meaning.0, known_recipes, reader);
+    let recipes = recipes(&said.meaning.0, Recipes::None, known_recipes, reader);
     let (Some(link), Some(http)) = (&said.url.value, http) else { return };
     let name: Arc<str> = said.name.value.clone().unwrap_or_else(|| target_name(link)).into();
     let key = SourceKey { service: service.clone(), name };
@@ -158,7 +158,7 @@ pub(super) fn host(
     reader: &mut Reader<'_>,
 ) {
     let recipes = match &said.meaning.0.recipe.place {
-        Some(_) => recipes(&said.meaning.0, known_recipes, reader),
+        Some(_) => recipes(&said.meaning.0, Recipes::None, known_recipes, reader),
         None => Recipes::Named(vec!["host".to_owned()]),
     };
     let key = SourceKey { service: service.clone(), name: said.name.value.as_str().into() };
@@ -186,9 +186,10 @@ pub(super) fn meaning(key: SourceKey, kind: SourceKind, recipes: Recipes, said: 
     }
 }
 
-pub(super) fn recipes(said: &MeaningSaid, known: &[String], reader: &mut Reader<'_>) -> Recipes {
+/// `by_default` counts where nothing is said and there are no rules.
+pub(super) fn recipes(said: &MeaningSaid, by_default: Recipes, known: &[String], reader: &mut Reader<'_>) -> Recipes {
     let Some(names) = &said.recipe.value else {
-        return if said.rule.value.is_some() { Recipes::None } else { Recipes::Auto };
+        return if said.rule.value.is_some() { Recipes::None } else { by_default };
     };
     match &names.0[..] {
         [only] if only.name == "auto" => return Recipes::Auto,
