@@ -240,6 +240,7 @@ pub fn write_file(path: &Path, content: &str) -> Result<(), FileError> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests write the files that are then read")]
 mod tests {
     use super::*;
 

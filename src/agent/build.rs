@@ -50,7 +50,14 @@ impl std::fmt::Debug for Built {
     }
 }
 
-/// Key, tokens and dispatcher for a configuration: what it takes to deliver.
+/// What it takes to deliver.
+pub(super) struct Delivery {
+    pub(super) keys: Arc<KeyWatcher>,
+    pub(super) tokens: Arc<TokenSource>,
+    pub(super) dispatcher: Arc<Dispatcher>,
+}
+
+/// Key, tokens and dispatcher for a configuration.
 ///
 /// # Errors
 /// When there is no key, it cannot be read, or the HTTP client cannot be built.
@@ -59,7 +66,7 @@ pub(super) fn delivery(
     ledger: &Arc<Ledger>,
     board: &Arc<Board>,
     clock: &Clock,
-) -> Result<(Arc<KeyWatcher>, Arc<TokenSource>, Arc<Dispatcher>), Failure> {
+) -> Result<Delivery, Failure> {
     let Some(location) = config.cloud_alm.service_key.clone() else {
         return Err(Failure::new(Exit::Config, format!("{} names no service key", config.path.display()))
             .hint("add service_key_file under [cloud_alm], then: calm-agent key import FILE"));
@@ -79,7 +86,7 @@ pub(super) fn delivery(
     let dispatcher = Dispatcher::new(config.cloud_alm.deliver.clone(), outbox, surroundings).map_err(|error| {
         Failure::new(Exit::Config, "Cloud ALM cannot be reached with this configuration").because(error)
     })?;
-    Ok((keys, tokens, Arc::new(dispatcher)))
+    Ok(Delivery { keys, tokens, dispatcher: Arc::new(dispatcher) })
 }
 
 /// The condenser of a configuration.
@@ -98,7 +105,7 @@ impl Built {
         let board = Arc::new(Board::new(clock.clone()));
         board.set(Component::Agent, State::Starting, "");
         let ledger = Arc::new(Ledger::default());
-        let (keys, tokens, dispatcher) = delivery(&config, &ledger, &board, &clock)?;
+        let Delivery { keys, tokens, dispatcher } = delivery(&config, &ledger, &board, &clock)?;
         let condenser = condenser(&config, &clock)?;
         private_folder(&config.agent.data_dir)?;
         let surface = Tasks::new(Stop::new());

@@ -86,7 +86,7 @@ impl Collector {
     /// # Errors
     /// When there is no key, or the HTTP client cannot be built.
     pub async fn deliver(&self, batches: Vec<Batch>, deadline: Duration) -> Result<Drained, Failure> {
-        let (_, _, dispatcher) = delivery(&self.config, &self.ledger, &self.board, &self.clock)?;
+        let dispatcher = delivery(&self.config, &self.ledger, &self.board, &self.clock)?.dispatcher;
         let failed = |error| Failure::new(Exit::Failed, "the outbox cannot keep a batch").because(error);
         for batch in batches {
             dispatcher.offer(batch).map_err(failed)?;

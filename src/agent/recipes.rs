@@ -61,6 +61,7 @@ pub fn recipes(folder: Option<&Path>) -> Result<RecipeLibrary, RecipesError> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests write the files that are then read")]
 mod tests {
     use super::*;
 

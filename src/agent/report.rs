@@ -14,7 +14,7 @@ use crate::deliver::{LaneStatus, Snapshot};
 use crate::metric::{Body, Labels, Rating};
 use crate::otlp::Reason;
 use crate::sap::uaa::{PUSH_SCOPES, missing_scopes};
-use crate::telemetry::instruments::{Instruments, declared};
+use crate::telemetry::instruments::{Instruments, Reading, declared};
 use crate::telemetry::{Component, DropReason, RefusalReason, State};
 
 /// The state of everything.
@@ -273,7 +273,7 @@ pub(super) fn register(house: &Arc<House>) {
 }
 
 fn register_by_reason(house: &Arc<House>, instruments: &Instruments) {
-    let many = |declaration, read: fn(&House) -> Vec<(Option<String>, f64)>| {
+    let many = |declaration, read: fn(&House) -> Vec<Reading>| {
         let house = Arc::downgrade(house);
         instruments.register(declaration, move || house.upgrade().map(|house| read(&house)).unwrap_or_default());
     };

@@ -1,7 +1,7 @@
 //! `check`: every problem of the configuration at once, offline.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -18,9 +18,9 @@ struct Report<'a> {
 }
 
 /// Checks, and shows what was found.
-pub(super) fn check(said: Option<PathBuf>, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn check(said: Option<&Path>, output: &Output) -> Result<Exit, Failure> {
     let environment = Environment::of_process();
-    let path = config::path(said.as_deref(), &environment);
+    let path = config::path(said, &environment);
     let request = Request { path: &path, environment: &environment, recipes: &recipe_names, purpose: Purpose::Check };
     match config::load(&request) {
         Ok(loaded) => {

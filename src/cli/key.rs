@@ -1,7 +1,7 @@
 //! `key show`, `key import`, `key test`.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use crate::sap::uaa::{PUSH_SCOPES, READ_SCOPES, TokenSource};
 use crate::secret::{MAX_SECRET_BYTES, Secret, write_file};
 
 /// Runs one of the key's commands.
-pub(super) fn key(config: Option<PathBuf>, command: &KeyCommand, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn key(config: Option<&Path>, command: &KeyCommand, output: &Output) -> Result<Exit, Failure> {
     match command {
         KeyCommand::Show(options) => show(config, options, *output),
         KeyCommand::Import(options) => import(config, options, *output),
@@ -22,7 +22,7 @@ pub(super) fn key(config: Option<PathBuf>, command: &KeyCommand, output: &Output
     }
 }
 
-fn show(config: Option<PathBuf>, options: &KeyShowOptions, output: Output) -> Result<Exit, Failure> {
+fn show(config: Option<&Path>, options: &KeyShowOptions, output: Output) -> Result<Exit, Failure> {
     let loaded = load(config, &output)?;
     let key = service_key(&loaded)?;
     if options.egress {
@@ -62,7 +62,7 @@ fn describe(summary: &KeySummary, output: Output) {
     }
 }
 
-fn import(config: Option<PathBuf>, options: &KeyImportOptions, output: Output) -> Result<Exit, Failure> {
+fn import(config: Option<&Path>, options: &KeyImportOptions, output: Output) -> Result<Exit, Failure> {
     let loaded = load(config, &output)?;
     let cloud_alm = &loaded.config.cloud_alm;
     let target = match (&cloud_alm.service_key, &cloud_alm.service_key_path_for_setup) {
@@ -115,12 +115,12 @@ struct Tested {
     missing_for_reading_back: Vec<&'static str>,
 }
 
-fn test(config: Option<PathBuf>, output: Output) -> Result<Exit, Failure> {
+fn test(config: Option<&Path>, output: Output) -> Result<Exit, Failure> {
     let loaded = load(config, &output)?;
     let key = service_key(&loaded)?;
     let client_id = key.client_id().to_owned();
     let secrets: Vec<Secret> = key.secrets().cloned().collect();
-    let http = loaded.config.cloud_alm.deliver.http.clone();
+    let http = loaded.config.cloud_alm.deliver.http;
     let token = block_on(async {
         let source = TokenSource::new(KeyReceiver::fixed(key), http, clock());
         source.token().await.map_err(|denied| {

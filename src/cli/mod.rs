@@ -52,7 +52,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
-    let config = arguments.config;
+    let config = arguments.config.as_deref();
     match arguments.command {
         Command::Run => run::run(config, output),
         Command::Check => check::check(config, output),

@@ -1,6 +1,6 @@
 //! `once`: every source once, and deliver; or print what would be sent.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use super::args::OnceOptions;
@@ -15,7 +15,7 @@ use crate::sources::Outcome;
 pub(super) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Collects, then prints or delivers.
-pub(super) fn once(config: Option<PathBuf>, options: &OnceOptions, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn once(config: Option<&Path>, options: &OnceOptions, output: &Output) -> Result<Exit, Failure> {
     let loaded = load(config, output)?;
     block_on(async {
         let collector = Collector::new(loaded.config.clone(), clock());

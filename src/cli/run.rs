@@ -1,7 +1,7 @@
 //! `run`: the agent, until a signal.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 const WATCHDOG_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Runs the agent until SIGTERM or SIGINT.
-pub(super) fn run(said: Option<PathBuf>, output: &Output) -> Result<Exit, Failure> {
-    let loaded = load(said.clone(), output)?;
+pub(super) fn run(said: Option<&Path>, output: &Output) -> Result<Exit, Failure> {
+    let loaded = load(said, output)?;
     let config = loaded.config;
     log_as(config.log);
     block_on(async {
@@ -36,7 +36,7 @@ pub(super) fn run(said: Option<PathBuf>, output: &Output) -> Result<Exit, Failur
         loop {
             match signals.next().await {
                 Told::Stop => break,
-                Told::Reload => reload(&mut running, said.clone()).await,
+                Told::Reload => reload(&mut running, said).await,
             }
         }
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
@@ -108,18 +108,17 @@ fn watch_over(tasks: &Tasks, house: Arc<House>) {
     });
 }
 
-async fn reload(running: &mut Running, said: Option<PathBuf>) {
+async fn reload(running: &mut Running, said: Option<&Path>) {
     let problem = match read(said, Purpose::Run) {
         Ok(loaded) => running.reload(loaded.config).await.err(),
         Err(failure) => Some(failure),
     };
+    let problem = problem.map(|failure| failure.chain().join(": "));
     match &problem {
         None => tracing::info!("the new configuration is in force"),
-        Some(failure) => {
-            tracing::error!(problem = failure.chain().join(": "), "the last good configuration stays in force")
-        }
+        Some(problem) => tracing::error!(problem, "the last good configuration stays in force"),
     }
-    running.note_reload(problem.map(|failure| failure.chain().join(": ")));
+    running.note_reload(problem);
 }
 
 fn say_goodbye(drained: &Drained) {
@@ -192,6 +191,7 @@ impl Signals {
 }
 
 /// Waits for SIGTERM or SIGINT.
+#[cfg(feature = "sandbox")]
 pub(super) async fn stop_signal() -> Result<(), Failure> {
     Signals::new()?.stop().await;
     Ok(())

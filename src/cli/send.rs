@@ -1,6 +1,6 @@
 //! `send`: one metric from a script, through the running agent if there is one, else directly.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::args::SendOptions;
 use super::once::{DEADLINE, outcome};
@@ -12,7 +12,7 @@ use crate::config::Loaded;
 use crate::error::{Exit, Failure};
 
 /// Sends it.
-pub(super) fn send(config: Option<PathBuf>, options: &SendOptions, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn send(config: Option<&Path>, options: &SendOptions, output: &Output) -> Result<Exit, Failure> {
     let loaded = load(config, output)?;
     let item = Item { service: options.service.clone(), metric: options.metric.clone(), value: value(options)? };
     block_on(async {

@@ -1,6 +1,6 @@
 //! What every command needs before its own work: the configuration, a runtime, a clock.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::output::Output;
 use crate::clock::Clock;
@@ -9,7 +9,7 @@ use crate::error::{Exit, Failure};
 use crate::sap::service_key::{self, KeyOptions, ServiceKey};
 
 /// Reads the configuration; warnings are told, problems end the command.
-pub(super) fn load(said: Option<PathBuf>, output: &Output) -> Result<Loaded, Failure> {
+pub(super) fn load(said: Option<&Path>, output: &Output) -> Result<Loaded, Failure> {
     let loaded = read(said, Purpose::Run)?;
     for warning in &loaded.warnings {
         output.note(format_args!("warning: {warning}"));
@@ -18,9 +18,9 @@ pub(super) fn load(said: Option<PathBuf>, output: &Output) -> Result<Loaded, Fai
 }
 
 /// Reads the configuration without talking.
-pub(super) fn read(said: Option<PathBuf>, purpose: Purpose) -> Result<Loaded, Failure> {
+pub(super) fn read(said: Option<&Path>, purpose: Purpose) -> Result<Loaded, Failure> {
     let environment = Environment::of_process();
-    let path = config::path(said.as_deref(), &environment);
+    let path = config::path(said, &environment);
     let request = Request { path: &path, environment: &environment, recipes: &recipe_names, purpose };
     config::load(&request).map_err(|invalid| {
         let details: Vec<String> = invalid.problems.iter().map(ToString::to_string).collect();

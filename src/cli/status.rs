@@ -1,6 +1,6 @@
 //! `status`: what the running agent knows of itself, and the probes of containers.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use comfy_table::{Table, presets};
@@ -22,7 +22,7 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 const MAX_STATUS_BYTES: usize = 32 * 1024 * 1024;
 
 /// Shows the state, or answers a probe by the exit code.
-pub(super) fn status(config: Option<PathBuf>, options: &StatusOptions, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn status(config: Option<&Path>, options: &StatusOptions, output: &Output) -> Result<Exit, Failure> {
     // The agent may run with secrets in its environment that this shell does not have.
     let loaded = read(config, Purpose::Check)?;
     let Some(admin) = &loaded.config.admin else {

@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::wire::{Malformed, WireReader, WireValue, put_bytes, put_varint, varint_len};
+use super::wire::{Field, Malformed, WireReader, WireValue, put_bytes, put_varint, varint_len};
 
 /// A borrowed attribute list.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,17 +57,7 @@ impl<'a> Attributes<'a> {
             if broken {
                 return None;
             }
-            let next = loop {
-                match reader.next_field() {
-                    Ok(None) => return None,
-                    Ok(Some(field)) => {
-                        if let WireValue::Bytes(pair) = field.value {
-                            break key_value(pair);
-                        }
-                    }
-                    Err(error) => break Err(error),
-                }
-            };
+            let next = next_pair(&mut reader)?;
             broken = next.is_err();
             Some(next)
         })
@@ -97,6 +87,17 @@ impl<'a> AttributeValue<'a> {
             }
             Self::Other(_) => Cow::Borrowed("[…]"),
             Self::Empty => Cow::Borrowed(""),
+        }
+    }
+}
+
+/// The next attribute; fields of other wire types are none.
+fn next_pair<'a>(reader: &mut WireReader<'a>) -> Option<Result<(&'a str, AttributeValue<'a>), Malformed>> {
+    loop {
+        match reader.next_field().transpose()? {
+            Ok(Field { value: WireValue::Bytes(pair), .. }) => return Some(key_value(pair)),
+            Ok(_) => {}
+            Err(error) => return Some(Err(error)),
         }
     }
 }

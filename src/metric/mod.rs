@@ -18,10 +18,10 @@ mod wire;
 pub use attributes::{AttributeValue, AttributeWriter, Attributes};
 pub use batch::{Batch, Body, Class, Labels, Row};
 pub use intake::{Entry, Full, Intake, Observation, Offer};
-pub use name::{ServiceId, ServiceName, SourceId, SourceKey};
+pub use name::{BadServiceId, ServiceId, ServiceName, SourceId, SourceKey};
 pub use points::{
     Buckets, Exponential, Histogram, Metric, MetricKind, Point, Points, PointsBuilder, Resource, Span, Summary,
     Temporality, Value,
 };
-pub use rating::Rating;
+pub use rating::{BadRating, Rating};
 pub use wire::{Field, Malformed, WireReader, WireValue};

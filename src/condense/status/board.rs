@@ -113,6 +113,8 @@ impl Status {
     pub(crate) fn current(&self) -> Option<(Rating, Arc<str>)> {
         let rated = self.members.values().filter_map(|member| Some((member.confirmation.confirmed()?, member)));
         let (rating, worst) = rated.max_by_key(|(rating, _)| *rating)?;
+        // Being down at something essential is fatal: one of these turns the whole tile red, which a mean of many ok rows would not.
+        let rating = if self.essential && rating >= Rating::Critical { Rating::Fatal } else { rating };
         let named = self.members.len() > 1 && rating.is_bad() && !worst.instance.is_empty();
         let text =
             if named { one_line(&format!("{}: {}", worst.instance, worst.text)).into() } else { worst.text.clone() };
@@ -285,7 +287,7 @@ impl Board {
         self.statuses.range_mut((Bound::Included(first_key(service)), Bound::Excluded(first_key(service + 1))))
     }
 
-    /// The worst of a service's statuses; fatal if one that is essential is down.
+    /// The worst of a service's statuses.
     fn roll_up(&mut self, service: u32, now: Timestamp) {
         let mut worst: Option<(Rating, String)> = None;
         let (mut all, mut bad) = (0, 0);
@@ -293,10 +295,7 @@ impl Board {
             if matches!(status.kind, StatusKind::Health | StatusKind::Agent) {
                 continue;
             }
-            let Some((mut rating, text)) = status.current() else { continue };
-            if status.essential && rating >= Rating::Critical {
-                rating = Rating::Fatal;
-            }
+            let Some((rating, text)) = status.current() else { continue };
             all += 1;
             bad += usize::from(rating.is_bad());
             if worst.as_ref().is_none_or(|(known, _)| rating > *known) {

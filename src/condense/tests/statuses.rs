@@ -33,7 +33,7 @@ fn a_status_changes_when_it_is_confirmed_and_is_repeated() {
     );
 }
 
-/// *Guarantees*: what is essential makes the whole service fatal when it is down, but not when it only warns; the check itself stays critical.
+/// *Guarantees*: what is essential makes the whole service fatal when it is down, but not when it only warns; the check itself is fatal with it.
 #[test]
 fn an_essential_check_makes_the_service_fatal() {
     let mut kit = Kit::new(checks(true));
@@ -43,7 +43,7 @@ fn an_essential_check_makes_the_service_fatal() {
     assert_eq!(status(&slow, "shop front")[0].0, Rating::Warning);
     kit.observe(20, 0, "shop front", (Rating::Critical, "down"));
     let down = kit.observe(30, 0, "shop front", (Rating::Critical, "down"));
-    assert_eq!(status(&down, "shop front")[0].0, Rating::Critical);
+    assert_eq!(status(&down, "shop front")[0].0, Rating::Fatal);
     assert_eq!(status(&down, "Service health")[0].0, Rating::Fatal);
     let view = kit.condenser.view(at(30));
     let tile = view.services[0].tile.unwrap();
@@ -102,7 +102,7 @@ fn maintenance_is_information() {
     assert_eq!(statuses(&told)[1], "shop front: info, maintenance: down");
     assert_eq!(kit.condenser.view(at(310)).services[0].maintenance.as_deref(), Some("maintenance"));
     let told = kit.tick(600);
-    assert_eq!(status(&told, "shop front"), [(Rating::Critical, "down".to_owned())]);
+    assert_eq!(status(&told, "shop front"), [(Rating::Fatal, "down".to_owned())]);
     let effects = kit.condenser.mute(&ServiceName::new("orders"), at(900), "upgrade", at(620));
     let told = kit.told(effects);
     assert_eq!(status(&told, "Service health")[0].0, Rating::Info);
