@@ -108,7 +108,7 @@ fn maintenance_is_information() {
     assert_eq!(status(&told, "Service health")[0].0, Rating::Info);
     assert_eq!(status(&told, "shop front"), [(Rating::Info, "maintenance (upgrade): down".to_owned())]);
     let effects = kit.condenser.unmute(&ServiceName::new("orders"), at(640));
-    assert_eq!(status(&kit.told(effects), "shop front")[0].0, Rating::Critical);
+    assert_eq!(status(&kit.told(effects), "shop front")[0].0, Rating::Fatal);
 }
 
 /// *Guarantees*: a sender that used to push and fell silent is a warning after five windows, and ok at once when it is back.
