@@ -17,14 +17,14 @@ BAD_CREDENTIALS = {"status": 401, "body": {"error": "unauthorized", "error_descr
 WATCHED_SECONDS = 20
 
 
-def scene(stage: Stage, gauges: int = 20):
+def scene(stage: Stage, gauges: int = 20, push_interval: str = "5s"):
     """An agent that forwards a page of so many gauges. Returns (stand-in, agent)."""
     agent_binary()
     page = "# TYPE stock gauge\n" + "".join(f'stock{{article="{number}"}} {number}\n' for number in range(gauges))
     url = stage.serve(lambda path, headers: (200, "text/plain; version=0.0.4", page.encode()))
     standin = stage.stand_in("--service", "shop")
     source = {"name": "page", "url": f"{url}/metrics", "interval": "1s"}
-    agent = stage.agent({"services": [
+    agent = stage.agent({"cloud_alm": {"push_interval": push_interval}, "services": [
         {"name": "shop", "service_id": standin.services["shop"], "max_metrics": gauges + 100, "prometheus": [source]}
     ]}, standin=standin)
     return standin, agent
@@ -81,12 +81,13 @@ def token_revoked(stage: Stage) -> None:
 
 def too_large(stage: Stage) -> None:
     """413: halved until it fits, every row arrives, and the size is remembered."""
-    standin, agent = scene(stage, gauges=400)
+    # A window long enough that its pieces fit into the request budget.
+    standin, agent = scene(stage, gauges=400, push_interval="40s")
     standin.faults(push={"status": 413, "over_points": 60})
     agent.run()
     wait_for("all rows in smaller requests", lambda: len(articles(standin)) == 400, 90)
     standin.reset()
-    wait_for("the next round", lambda: len(articles(standin)) == 400, 60)
+    wait_for("the next round", lambda: len(articles(standin)) == 400, 90)
     refused = sum(push["status"] == 413 for push in standin.received())
     check(refused <= 1, f"{refused} pushes of the next round were too large again: the size was not learnt")
     agent.stop()
