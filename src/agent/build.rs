@@ -140,6 +140,7 @@ impl Built {
             ledger: Arc::clone(&house.ledger),
             shown: Arc::clone(&house.shown),
             history: History::default(),
+            generation: 0,
         };
         Ok(Self { config, house, core, intake, offers, commands, receiver, surface })
     }

@@ -53,6 +53,8 @@ pub(super) struct Core<J> {
     pub(super) ledger: Arc<Ledger>,
     pub(super) shown: Arc<ArcSwap<Shown>>,
     pub(super) history: History,
+    /// Counts configurations, as the receiver does.
+    pub(super) generation: u32,
 }
 
 /// What reaches the loop.
@@ -113,6 +115,7 @@ impl<J: Journal> Core<J> {
     fn reconfigure(&mut self, config: condense::Config) -> Result<(), condense::CondenseError> {
         let now = self.clock.now();
         let effects = self.condenser.reconfigure(config, now)?;
+        self.generation += 1;
         self.settle(effects);
         self.show();
         Ok(())
@@ -128,6 +131,10 @@ impl<J: Journal> Core<J> {
         let now = self.clock.now();
         for Offer { entry, acknowledge } in offers.drain(..) {
             if let Entry::Points(points) = &entry {
+                if points.routed_under().is_some_and(|routed| routed != self.generation) {
+                    // Routed under the configuration before: unanswered, so its sender comes again and is routed anew.
+                    continue;
+                }
                 self.ledger.accept(points.points().len() as u64);
             }
             let effects = self.condenser.apply(&entry, now);

@@ -56,6 +56,8 @@ pub struct Running {
     delivery: Tasks,
     surface: Tasks,
     export: Option<Export>,
+    /// Counts configurations, as the loop does.
+    generation: u32,
 }
 
 /// How the end went.
@@ -105,6 +107,7 @@ impl Running {
             delivery,
             surface,
             export,
+            generation: 0,
         };
         running.start_sources();
         running.house.board.set(Component::Agent, State::Ok, "");
@@ -157,8 +160,9 @@ impl Running {
             None => Err(Failure::new(Exit::Failed, "the agent is stopping")),
         };
         if taken.is_ok() {
+            self.generation += 1;
             if let (Some(receiver), Some(otlp)) = (&self.receiver, &config.otlp) {
-                receiver.reload(otlp);
+                receiver.reload(otlp, self.generation);
             }
             self.forget_what_left(&config);
             self.config = config;

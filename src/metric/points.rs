@@ -208,6 +208,7 @@ pub struct Points {
     metrics: Vec<Metric>,
     points: Vec<Point>,
     complete: bool,
+    routed_under: Option<u32>,
 }
 
 impl Points {
@@ -229,6 +230,12 @@ impl Points {
     /// Whether the block shows everything its source has now: a series that is missing from it has ended (a scrape, but no push).
     pub const fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Under which configuration a push was routed: source numbers mean nothing under another. `None` for pulled data, whose sources are
+    /// stopped before a new configuration comes into force.
+    pub const fn routed_under(&self) -> Option<u32> {
+        self.routed_under
     }
 
     /// The bytes of a span; empty for a span that is not of this block.
@@ -297,8 +304,9 @@ impl Points {
         Some(Summary { count: entry.count, sum: entry.sum, quantiles: slice(&self.pairs, entry.quantiles) })
     }
 
-    /// Tells each resource which source it belongs to, as the routes of a receiver decide.
-    pub fn route(&mut self, mut decide: impl FnMut(Attributes<'_>) -> Option<SourceId>) {
+    /// Tells each resource which source it belongs to, as the routes of a receiver decide under the configuration numbered `generation`.
+    pub fn route(&mut self, generation: u32, mut decide: impl FnMut(Attributes<'_>) -> Option<SourceId>) {
+        self.routed_under = Some(generation);
         for index in 0..self.resources.len() {
             let source = decide(self.attributes(self.resources[index].attributes));
             self.resources[index].source = source;
@@ -519,7 +527,8 @@ mod tests {
         builder.resource(Resource { attributes, source: None });
         builder.resource(Resource::default());
         let mut points = builder.finish();
-        points.route(|attributes| attributes.text("service.name").map(|_| SourceId(4)));
+        points.route(3, |attributes| attributes.text("service.name").map(|_| SourceId(4)));
+        assert_eq!(points.routed_under(), Some(3));
         let sources: Vec<_> = points.resources().iter().map(|resource| resource.source).collect();
         assert_eq!(sources, [Some(SourceId(4)), None]);
     }

@@ -5,6 +5,8 @@
     reason = "a test fails by panicking, and writes the files that it hands to the program"
 )]
 
+#[cfg(feature = "sandbox")]
+mod agent;
 mod architecture;
 mod config;
 mod documents;

@@ -44,15 +44,18 @@ const LARGE_AT_ONCE: usize = 2;
 #[derive(Debug)]
 pub(super) struct Settings {
     routes: Routes,
+    /// The number of the configuration that the routes are of.
+    generation: u32,
     other_signals: OtherSignals,
     limits: Limits,
     max_age: Duration,
 }
 
 impl Settings {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, generation: u32) -> Self {
         Self {
             routes: Routes::new(config.routes.clone()),
+            generation,
             other_signals: config.other_signals,
             limits: config.limits,
             max_age: config.max_age,
@@ -78,7 +81,7 @@ pub(super) struct Push {
 impl Push {
     pub(super) fn new(config: &Config, intake: Intake, clock: Clock) -> Self {
         Self {
-            settings: ArcSwap::from_pointee(Settings::new(config)),
+            settings: ArcSwap::from_pointee(Settings::new(config, 0)),
             intake,
             clock,
             stats: Arc::default(),
@@ -204,15 +207,15 @@ impl Work {
         };
         let mut decoded = otlp::decode(body, self.encoding, &rules)
             .map_err(|bad| Refused::new(StatusCode::BAD_REQUEST, Code::InvalidArgument, bad.to_string()))?;
-        route(&mut decoded, &self.settings.routes, &self.stats);
+        route(&mut decoded, &self.settings, &self.stats);
         Ok(decoded)
     }
 }
 
 /// Gives each resource its source; points of those without one are refused, and their services remembered.
-fn route(decoded: &mut Decoded, routes: &Routes, stats: &Stats) {
+fn route(decoded: &mut Decoded, settings: &Settings, stats: &Stats) {
     let Decoded { points, refusals } = decoded;
-    points.route(|resource| routes.find(resource));
+    points.route(settings.generation, |resource| settings.routes.find(resource));
     if points.resources().iter().all(|resource| resource.source.is_some()) {
         return;
     }

@@ -37,10 +37,10 @@ impl Receiver {
         Arc::clone(&self.push.stats)
     }
 
-    /// Takes over routes, limits of a request, the age of points and the treatment of other signals; open connections stay. The listener,
+    /// `generation` counts configurations: pushes carry it, so that one routed under an older configuration is recognised. Takes over routes, limits of a request, the age of points and the treatment of other signals; open connections stay. The listener,
     /// the numbers of connections and of requests in work, and the room for bodies stay what they were when it was bound.
-    pub fn reload(&self, config: &Config) {
-        self.push.settings.store(Arc::new(Settings::new(config)));
+    pub fn reload(&self, config: &Config, generation: u32) {
+        self.push.settings.store(Arc::new(Settings::new(config, generation)));
         self.push.stats.forget_unrouted();
     }
 

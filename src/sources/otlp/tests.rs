@@ -300,7 +300,7 @@ async fn a_reload_keeps_connections() {
     stream.write_all(&sent).await.unwrap();
     assert_eq!(partial(&hear(&mut stream).await.unwrap()).0, 1);
     let everything = Route { matches: Vec::new(), source: SourceId(9) };
-    story.receiver.reload(&Config { routes: vec![everything], ..config() });
+    story.receiver.reload(&Config { routes: vec![everything], ..config() }, 1);
     stream.write_all(&sent).await.unwrap();
     assert_eq!(partial(&hear(&mut stream).await.unwrap()).0, 0);
     let taken = story.taken.lock().unwrap_or_else(PoisonError::into_inner);
