@@ -9,6 +9,7 @@
 
 mod attributes;
 mod batch;
+pub mod glob;
 mod intake;
 mod name;
 mod points;

@@ -14,7 +14,6 @@ pub mod otlp;
 pub mod prometheus;
 
 mod gauges;
-mod glob;
 mod source;
 mod target;
 

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::metric::glob::fits;
+
 /// A metric name or glob with label matchers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Selector {
@@ -50,46 +52,9 @@ impl Glob {
         self.literal
     }
 
-    /// Whether the whole of `text` fits. Linear in both for each `*`: it never goes back behind the last one.
+    /// Whether the whole of `text` fits.
     pub(crate) fn matches(&self, text: &str) -> bool {
-        if self.literal {
-            return *self.pattern == *text;
-        }
-        let (pattern, text) = (self.pattern.as_bytes(), text.as_bytes());
-        let (mut p, mut t) = (0, 0);
-        let mut retry: Option<(usize, usize)> = None;
-        while t < text.len() {
-            match pattern.get(p) {
-                Some(b'*') => {
-                    p += 1;
-                    retry = Some((p, t));
-                }
-                Some(b'?') => {
-                    p += 1;
-                    t += char_len(text[t]);
-                }
-                Some(&byte) if byte == text[t] => {
-                    p += 1;
-                    t += 1;
-                }
-                _ => {
-                    let Some((star, from)) = retry else { return false };
-                    retry = Some((star, from + 1));
-                    (p, t) = (star, from + 1);
-                }
-            }
-        }
-        pattern[p..].iter().all(|&byte| byte == b'*')
-    }
-}
-
-/// How many bytes a character takes whose first byte is this.
-const fn char_len(first: u8) -> usize {
-    match first.leading_ones() {
-        2 => 2,
-        3 => 3,
-        4 => 4,
-        _ => 1,
+        if self.literal { *self.pattern == *text } else { fits(&self.pattern, text) }
     }
 }
 

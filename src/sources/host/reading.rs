@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sysinfo::{DiskRefreshKind, Disks, System};
 
-use crate::sources::glob::fits;
+use crate::metric::glob::fits;
 
 /// What a machine shows at one moment. Bytes are bytes, shares are 0 to 1.
 #[derive(Debug, Clone, Default, PartialEq)]

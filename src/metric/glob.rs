@@ -1,7 +1,7 @@
-//! Globs of the config: `*` any characters, `?` one.
+//! Globs of configurations and recipes: `*` any characters, `?` one.
 
 /// Whether the whole text fits. Only the last `*` is ever taken back, so the time is at most the product of both lengths.
-pub(super) fn fits(glob: &str, text: &str) -> bool {
+pub fn fits(glob: &str, text: &str) -> bool {
     let (mut glob, mut text) = (glob.chars(), text.chars());
     let mut retry: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
     loop {
