@@ -20,6 +20,7 @@ pub(super) enum Fate {
     Delivered,
     Merged,
     Expired,
+    Rejected,
     Dropped(DropReason),
 }
 
@@ -94,6 +95,7 @@ impl Store {
             Fate::Delivered => self.ledger.deliver(points),
             Fate::Merged => self.ledger.merge(points),
             Fate::Expired => self.ledger.expire(points),
+            Fate::Rejected => self.ledger.reject(points),
             Fate::Dropped(reason) => self.ledger.drop_points(reason, points),
         }
         self.leave(part, points);
@@ -129,7 +131,7 @@ impl Store {
                 tracing::warn!(service = %batch.service, metric = %row.name, cause = %grave.cause, "a row is not accepted");
             }
         }
-        self.settle(part, Fate::Dropped(DropReason::Poison));
+        self.settle(part, Fate::Rejected);
     }
 
     fn leave(&mut self, part: &Part, points: u64) {

@@ -32,8 +32,6 @@ pub enum DropReason {
     NoRoute,
     /// Its service or source left the configuration.
     ServiceRemoved,
-    /// Refused by the destination as unreadable, down to the single point.
-    Poison,
     /// The queue was at its cap.
     QueueFull,
     /// The agent stopped, and its data directory does not outlive it.
@@ -58,7 +56,7 @@ pub enum RefusalReason {
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::NotSelected,
         Self::Cardinality,
         Self::StateBytes,
@@ -66,7 +64,6 @@ impl DropReason {
         Self::Malformed,
         Self::NoRoute,
         Self::ServiceRemoved,
-        Self::Poison,
         Self::QueueFull,
         Self::Shutdown,
     ];
@@ -81,7 +78,6 @@ impl DropReason {
             Self::Malformed => "malformed",
             Self::NoRoute => "no_route",
             Self::ServiceRemoved => "service_removed",
-            Self::Poison => "poison",
             Self::QueueFull => "queue_full",
             Self::Shutdown => "shutdown",
         }
@@ -254,7 +250,7 @@ mod tests {
         ledger.reject(1);
         ledger.expire(2);
         ledger.drop_points(DropReason::Cardinality, 3);
-        ledger.drop_points(DropReason::Poison, 1);
+        ledger.drop_points(DropReason::QueueFull, 1);
         ledger.set_waiting(2, 3);
         assert!(ledger.balance().balanced);
         ledger.deliver(1);

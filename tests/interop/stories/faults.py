@@ -128,7 +128,8 @@ def poisoned(stage: Stage) -> None:
     url = stage.serve(lambda path, headers: (200, "text/plain; version=0.0.4", page.encode()))
     standin = stage.stand_in("--service", "shop")
     standin.faults(push={"status": 400, "metric": "poison"})
-    agent = stage.agent({"services": [{
+    # A window long enough that the search for the poison fits into the request budget.
+    agent = stage.agent({"cloud_alm": {"push_interval": "60s"}, "services": [{
         "name": "shop", "service_id": standin.services["shop"],
         "prometheus": [{"name": "page", "url": f"{url}/metrics", "interval": "1s"}],
     }]}, standin=standin).run()
