@@ -135,8 +135,13 @@ impl Board {
             Some(State::Starting) => State::Starting,
             Some(State::Stopping) => State::Stopping,
             _ => entries.values().map(|entry| entry.state).max().map_or(State::Starting, |worst| {
-                // One target that is down degrades the agent; it does not fail it.
-                if worst == State::Failed { State::Degraded } else { worst }
+                match worst {
+                    // One target that is down degrades the agent; it does not fail it.
+                    State::Failed => State::Degraded,
+                    // A source that has not been asked yet does not hold up an agent that takes data.
+                    State::Starting | State::Stopping if own.is_some() => State::Ok,
+                    other => other,
+                }
             }),
         }
     }
@@ -220,6 +225,8 @@ mod tests {
         assert_eq!(board.overall(), State::Starting);
         board.set(Component::Agent, State::Ok, "");
         assert_eq!(board.overall(), State::Ok);
+        board.set(source(), State::Starting, "");
+        assert_eq!(board.overall(), State::Ok, "not asked yet");
         board.set(source(), State::Failed, "down");
         assert_eq!(board.overall(), State::Degraded);
         board.set(Component::Lane("orders".into()), State::Parked, "403");
