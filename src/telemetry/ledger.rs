@@ -6,7 +6,7 @@
 //! accepted = delivered + queued + merged + rejected + expired + Σ dropped(reason)
 //! ```
 //!
-//! `queued` is not derived from the others: the condenser and the outbox say what they hold ([`Ledger::set_waiting`]), so an
+//! `queued` is not derived from the others: the condenser and the outbox say what they hold ([`Ledger::set_in_windows`], [`Ledger::set_in_outbox`]), so an
 //! imbalance shows a point that was lost or counted twice. Points that were refused before they were accepted, and items that the agent
 //! made itself, stand beside the equation. Reasons come from closed lists, so no label of ours grows with its input.
 
@@ -179,18 +179,12 @@ impl Ledger {
         self.made.fetch_add(items, Relaxed);
     }
 
-    /// What the condenser holds in open windows and the outbox holds in batches, in points.
-    pub fn set_waiting(&self, in_windows: u64, in_outbox: u64) {
-        self.in_windows.store(in_windows, Relaxed);
-        self.in_outbox.store(in_outbox, Relaxed);
-    }
-
-    /// Points in open windows alone.
+    /// What the condenser holds in open windows, in points.
     pub fn set_in_windows(&self, points: u64) {
         self.in_windows.store(points, Relaxed);
     }
 
-    /// Points in the outbox alone.
+    /// What the outbox holds in batches, in points.
     pub fn set_in_outbox(&self, points: u64) {
         self.in_outbox.store(points, Relaxed);
     }
@@ -251,7 +245,8 @@ mod tests {
         ledger.expire(2);
         ledger.drop_points(DropReason::Cardinality, 3);
         ledger.drop_points(DropReason::QueueFull, 1);
-        ledger.set_waiting(2, 3);
+        ledger.set_in_windows(2);
+        ledger.set_in_outbox(3);
         assert!(ledger.balance().balanced);
         ledger.deliver(1);
         assert!(!ledger.balance().balanced, "one point had two fates");
